@@ -21,7 +21,7 @@ SECTIONS = {
     "Work": ("functions", "requests", "schedules"),
     "Operate": ("queues", "workers", "dashboard"),
     "Access": ("users", "keys"),
-    "Single processes": ("web", "worker", "scheduler"),
+    "Single processes": ("web", "worker", "scheduler", "alive"),
     "Set up and export": ("init", "db", "seed", "openapi"),
 }
 # These start no process.

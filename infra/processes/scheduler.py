@@ -20,6 +20,7 @@ from schema.sessions import Process, session_name
 from workqueue import audit
 from workqueue.clock import Clock
 from workqueue.heartbeats import worker_heartbeats
+from workqueue.heartbeats.liveness import Liveness
 from workqueue.maintenance import cleaner, periodic
 from workqueue.maintenance import reconciler as reconcile
 from workqueue.maintenance.leader import LeaderSession
@@ -38,6 +39,7 @@ from workqueue.transport.rq_scheduler import RqSchedulerMirror
 
 FLUSH_INTERVAL_S = 4.0
 CLOCK_INTERVAL_S = 10.0
+MAX_TURN_S = 120.0  # of the loops that recover requests and fire schedules: twice the limit of a statement
 MAX_STOP_S = 5.0  # a loop may be cut off after this time; the next leader continues its work
 
 Loop = Callable[[threading.Event], None]
@@ -63,11 +65,17 @@ def run(settings: Settings) -> None:
     removal = _removal_tasks(settings, engine, doorbell, clock)
     bookkeeping = _bookkeeping_tasks(engine, clock, settings)
     disk = disk_of(settings) if has_database(settings) else None
+    loops = [Liveness(settings.home / "run", name, MAX_TURN_S) for name in ("schedules", "reconciler")]
     # One thread each: no tick and no recovery waits for maintenance, and no rollup for a slow file store.
     others = [
         _start_thread(
             "schedules",
-            partial(ticker.run, Ticker(engine, doorbell, clock, mirror, counters=counters, disk=disk), session),
+            partial(
+                ticker.run,
+                Ticker(engine, doorbell, clock, mirror, counters=counters, disk=disk),
+                session,
+                on_turn=loops[0].record,
+            ),
             stopping,
         ),
         _start_thread(
@@ -79,13 +87,15 @@ def run(settings: Settings) -> None:
     try:
         unknown = UnknownFunctionTask(engine, doorbell, counters, settings.unknown_function_s)
         tasks = [_declarations_task(engine, settings), PeriodicTask("unknown functions", INTERVAL_S, unknown.run)]
-        reconcile.run(reconciler, session, tasks, stopping)
+        reconcile.run(reconciler, session, tasks, stopping, loops[1].record)
     finally:
         stopping.set()
         observers.close()
         ends_at = time.monotonic() + MAX_STOP_S
         for thread in others:
             thread.join(max(0.0, ends_at - time.monotonic()))
+        for loop in loops:
+            loop.close()
 
 
 def _clock_task(engine: Engine, clock: Clock) -> PeriodicTask:

@@ -5,6 +5,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gunicorn.arbiter
@@ -24,13 +25,15 @@ from infra.http_server.graceful_worker import ANNOUNCE, GracefulWorker
 from infra.http_server.thread_allocation import ALL_THREADS
 from infra.processes import web_telemetry
 from infra.processes.connections import redis_client, required_urls
+from workqueue.heartbeats.liveness import Liveness
 
 MAX_PROCESSES = 4
 MAX_CONNECTIONS = 1000  # per process
-NOTICE_S = (
-    3  # how long a proxy may send further requests to a process that stops: three checks of /readyz, one a second
-)
-ARBITER_S = 5.0  # a web process that hangs is killed after gunicorn's timeout of 30 s, and at most this much more
+MAX_TURN_S = 60.0  # of the arbiter's loop, which ends web processes that hang
+# A proxy may send further requests to a process that stops for this long: three checks of /readyz, one a second.
+NOTICE_S = 3
+# Between two looks at the web processes. One that hangs is killed after gunicorn's timeout of 30 s, and this at most.
+ARBITER_S = 5.0
 UNPROTECTED_WARNING = "LOCALFN_INSECURE=1: anyone who reaches this port can run code here without a login"
 
 if TYPE_CHECKING:  # imported where it is created, to keep the command line fast
@@ -52,6 +55,16 @@ class Arbiter(gunicorn.arbiter.Arbiter):
     """Supervise the web processes. A signal wakes it at once, also that of an ended process."""
 
     app: "Server"
+
+    def __init__(self, server: "Server", run_folder: Path) -> None:
+        super().__init__(server)
+        self._run_folder = run_folder
+        self._liveness: Liveness | None = None
+
+    def start(self) -> None:
+        """Listen."""
+        super().start()
+        self._liveness = Liveness(self._run_folder, "web", MAX_TURN_S)
 
     def handle_term(self) -> None:
         """Announce the stop, and begin it when proxies know of it."""
@@ -75,7 +88,15 @@ class Arbiter(gunicorn.arbiter.Arbiter):
 
     def wait_for_signals(self, timeout: float | None = None) -> list[Any]:  # noqa: ARG002 - gunicorn waits for a second
         """Wait for signals. After a timeout gunicorn looks for a process that hangs."""
+        if self._liveness is not None:
+            self._liveness.record()
         return super().wait_for_signals(ARBITER_S)
+
+    def halt(self, *args: Any, **options: Any) -> None:
+        """Stop all web processes and exit."""
+        if self._liveness is not None:
+            self._liveness.close()
+        super().halt(*args, **options)
 
 
 class Server(BaseApplication):
@@ -93,7 +114,7 @@ class Server(BaseApplication):
 
     def run(self) -> None:
         """Serve until SIGTERM."""
-        Arbiter(self).run()
+        Arbiter(self, self._settings.home / "run").run()
 
     def load_config(self) -> None:
         host, port = self._settings.host, self._settings.port

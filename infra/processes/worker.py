@@ -42,6 +42,7 @@ def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> Non
         max_result_bytes=settings.max_result_bytes,
         work_folder=settings.home / "work",
         spool_folder=settings.home / "spool",
+        run_folder=settings.home / "run",
         store=file_storage.make_store(settings.files, settings.home, disk),
         disk=disk,
         functions=settings.functions,

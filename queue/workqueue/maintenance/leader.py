@@ -142,14 +142,17 @@ def run_as_leader(
     on_elected: Callable[[], None] = lambda: None,
     on_standby: Callable[[], None] = lambda: None,
     pause_s: Callable[[], float] = lambda: ITERATION_S,
+    on_turn: Callable[[], None] = lambda: None,
 ) -> None:
     """Run iterations while this process leads. Return when `stopping` is set.
 
     on_elected: called when the process becomes the leader. on_standby: called while another copy leads. pause_s:
-    returns the wait before the next iteration. An outage of PostgreSQL ends the leadership; other errors are raised.
+    returns the wait before the next iteration. on_turn: called before each iteration and each attempt to lead. An
+    outage of PostgreSQL ends the leadership; other errors are raised.
     """
     with session.in_use():
         while not stopping.is_set():
+            on_turn()
             try:
                 number = session.try_to_lead(role)
                 if number is None:
@@ -157,7 +160,10 @@ def run_as_leader(
                 else:
                     try:
                         on_elected()
-                        _run_iterations(session, number, run_iteration, stopping, pause_s)
+                        while not stopping.wait(pause_s()):
+                            on_turn()
+                            session.confirm(number)
+                            run_iteration()
                     finally:
                         session.release(role, number)
             except LeadershipLostError as lost:
@@ -167,15 +173,3 @@ def run_as_leader(
                     "leader election failed", extra={"reason": outage_description(error), "error": error_summary(error)}
                 )
             stopping.wait(ITERATION_S)
-
-
-def _run_iterations(
-    session: LeaderSession,
-    number: int,
-    run_iteration: Callable[[], None],
-    stopping: threading.Event,
-    pause_s: Callable[[], float],
-) -> None:
-    while not stopping.wait(pause_s()):
-        session.confirm(number)
-        run_iteration()

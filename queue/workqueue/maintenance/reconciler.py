@@ -8,7 +8,7 @@ no live lease is lost, and no request waits for a time that the clock skipped.
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -175,11 +175,16 @@ class Reconciler:
 
 
 def run(
-    reconciler: Reconciler, session: LeaderSession, tasks: Sequence[PeriodicTask], stopping: threading.Event
+    reconciler: Reconciler,
+    session: LeaderSession,
+    tasks: Sequence[PeriodicTask],
+    stopping: threading.Event,
+    on_turn: Callable[[], None] = lambda: None,
 ) -> None:
     """Run the reconciler while this process leads. Return when `stopping` is set.
 
-    tasks: only quick ones, because they delay the recovery. Slow ones have their own loops (periodic.py).
+    tasks: only quick ones, because they delay the recovery. Slow ones have their own loops (periodic.py). on_turn: as
+    in `run_as_leader`.
     """
     steps = [PeriodicTask("reconciler", 0.0, reconciler.run_iteration), *tasks]
 
@@ -195,4 +200,5 @@ def run(
         on_elected=reconciler.start_leading,
         on_standby=reconciler.on_standby,
         pause_s=reconciler.pause_s,
+        on_turn=on_turn,
     )

@@ -161,8 +161,13 @@ class Ticker:
             log.exception("iteration of schedules failed", extra={"error": error_summary(error)})
 
 
-def run(ticker: Ticker, session: LeaderSession, stopping: threading.Event) -> None:
-    """Fire schedules while this process leads; else wait to lead. Return when `stopping` is set."""
+def run(
+    ticker: Ticker, session: LeaderSession, stopping: threading.Event, *, on_turn: Callable[[], None] = lambda: None
+) -> None:
+    """Fire schedules while this process leads; else wait to lead. Return when `stopping` is set.
+
+    on_turn: as in `run_as_leader`.
+    """
     run_as_leader(
         session,
         Lock.SCHEDULE_TICKER,
@@ -170,5 +175,6 @@ def run(ticker: Ticker, session: LeaderSession, stopping: threading.Event) -> No
         stopping,
         on_elected=ticker.start_leading,
         pause_s=ticker.pause_s,
+        on_turn=on_turn,
     )
     ticker.deregister()

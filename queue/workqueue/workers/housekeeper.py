@@ -21,6 +21,7 @@ from workqueue.database import error_summary
 from workqueue.functions import registry
 from workqueue.functions.code_watcher import CodeWatcher
 from workqueue.functions.publisher import FunctionPublisher
+from workqueue.heartbeats.liveness import Liveness
 from workqueue.lifecycle import ExpiredLease
 from workqueue.logs import recovery
 from workqueue.maintenance import cleaner
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 INTERVAL_S = 0.5  # docs promise that a code change is visible within 2 s
 CLEANING_INTERVAL_S = 10.0
+MAX_TURN_S = 300.0  # of the loop: it imports changed functions, each for up to a minute
 MAX_NAME_BYTES = 512
 
 
@@ -136,7 +138,10 @@ def run_process(config: PoolConfig, interpreter: Interpreter, notices: DeathNoti
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     housekeeper = Housekeeper(config, interpreter)
+    liveness = Liveness(config.run_folder, "housekeeper", MAX_TURN_S)
     dead: list[str] = []
     while not stopping.is_set():
+        liveness.record()
         housekeeper.run_iteration(dead)
         dead = notices.wait(INTERVAL_S)
+    liveness.close()

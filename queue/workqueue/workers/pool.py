@@ -18,6 +18,7 @@ from rq.serializers import JSONSerializer
 from rq.worker_pool import WorkerPool
 
 from schema.engine import make_engine, preload
+from workqueue.heartbeats.liveness import Liveness
 from workqueue.heartbeats.worker_activity import WorkerActivity
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.interpreter import Interpreter
@@ -33,6 +34,7 @@ from workqueue.workers.worker import Worker
 
 log = logging.getLogger(__name__)
 
+MAX_TURN_S = 10.0  # of the pool's loop, which waits for no server
 IDLE_S, BUSY_S = 0.5, 0.05  # interval of the checks: while all is well, and while processes start, stop or hang
 HOUSEKEEPER = "housekeeper"
 HOUSEKEEPER_STOP_S = 3.0  # it may be importing a module
@@ -97,12 +99,15 @@ class Pool(WorkerPool):
         config = self.config
         fields = {"queues": ",".join(config.queues), "workers": config.workers, "concurrency": config.concurrency}
         log.info("pool started", extra=fields)
+        liveness = Liveness(config.run_folder, "pool", MAX_TURN_S)
         while self.status != self.Status.STOPPED or self.worker_dict:
+            liveness.record()
             is_calm = self._supervise()
             if select.select([self._signals], [], [], IDLE_S if is_calm else BUSY_S)[0]:
                 os.read(self._signals, 4096)
         self._stop_housekeeper()
         self._notices.close()
+        liveness.close()
 
     def start_worker(self, *_: Any, **__: Any) -> None:
         """Start a worker with a name that contains the host's.

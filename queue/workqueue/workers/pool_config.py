@@ -27,6 +27,7 @@ class PoolConfig:
     max_result_bytes: int
     work_folder: Path
     spool_folder: Path
+    run_folder: Path
     store: FileStore
     disk: Disk
     functions: tuple[str, ...]

@@ -40,7 +40,7 @@ from infra.config.declaration import (
 from infra.config.environment import Environment, require_extra
 from infra.config.network_access import NetworkAccess
 from infra.config.service_links import without_service_links
-from infra.config.setting_files import layers
+from infra.config.setting_files import layers, secret_files
 from infra.errors import SettingsError
 from infra.redaction import redact_url
 
@@ -251,7 +251,7 @@ def load(
     directory = (directory or layers.current_folder()).absolute()
     if reads_files:
         variables = layers.merge(layers.read_layers(variables, directory, SEPARATORS))
-    variables = without_service_links(variables)
+    variables = secret_files.with_secret_files(without_service_links(variables), directory)
     check_names(Settings, variables, prefix="LOCALFN_", allowed=frozenset({command_name.VARIABLE}))
     return read_fields(Settings, Source(Environment(variables), directory))
 

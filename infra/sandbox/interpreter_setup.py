@@ -15,7 +15,7 @@ from workqueue.sandboxes.unix_user import UnixUser, drop_supplementary_groups
 
 log = logging.getLogger(__name__)
 
-RUNTIME_VARS = frozenset({"DATABASE_URL", "REDIS_URL"})
+RUNTIME_VARS = frozenset({"DATABASE_URL", "DATABASE_URL_FILE", "REDIS_URL", "REDIS_URL_FILE"})
 RUNTIME_PREFIXES = ("LOCALFN_", "POSTGRES_", "RQ_", "SUPERUSER_")
 # Folders of the account that started localfn.
 USER_DIRECTORY_VARS = frozenset(

@@ -99,8 +99,8 @@ def ensure_superuser(
     """Create an admin with this name and password, or restore one. Return True if the user is new.
 
     A changed password ends the user's sessions, because the old password may be compromised. An unchanged one ends no
-    session: otherwise every start would log the admin out. The operator chooses the password, so its length is not
-    checked. audit_entry: recorded only if something changes.
+    session: otherwise every start would log the admin out. The caller has checked the password. audit_entry: recorded
+    only if something changes.
 
     Raises BadAccessError for an invalid name.
     """

@@ -65,7 +65,7 @@ def test_the_next_start_completes_a_killed_seeding(place: InitEnvironment) -> No
     assert place.query(STATE)["requests"] == 2
 
 
-def test_the_superuser_follows_the_environment(initialized: InitEnvironment) -> None:
+def test_the_superuser_follows_the_environment(initialized: InitEnvironment, tmp_path: Path) -> None:
     place = initialized
     for password in ("first one", "second 'one' $\" %"):
         env = {"SUPERUSER_USERNAME": "root", "SUPERUSER_PASSWORD": password, "SUPERUSER_EMAIL": "root@example.org"}
@@ -75,7 +75,13 @@ def test_the_superuser_follows_the_environment(initialized: InitEnvironment) -> 
         assert verify_password(password, stored)
     assert place.run("init")[0] == 0
     assert verify_password(password, place.query("SELECT password_hash FROM app_user"))
-    assert place.run("init", SUPERUSER_USERNAME="no name", SUPERUSER_PASSWORD="x")[2].count("\n") < 10
+    assert place.run("init", SUPERUSER_USERNAME="no name", SUPERUSER_PASSWORD="long enough")[2].count("\n") < 10
+    code, _, errors = place.run("init", SUPERUSER_USERNAME="root", SUPERUSER_PASSWORD="seven77")
+    assert code == 2
+    assert "localfn: SUPERUSER_PASSWORD: 8 to 1024 characters are needed." in errors
+    (tmp_path / "password").write_text("from a file\n")
+    assert place.run("init", SUPERUSER_USERNAME="root", SUPERUSER_PASSWORD_FILE=str(tmp_path / "password"))[0] == 0
+    assert verify_password("from a file", place.query("SELECT password_hash FROM app_user"))
 
 
 def test_the_audit_lists_the_changes_of_a_start(place: InitEnvironment) -> None:

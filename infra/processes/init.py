@@ -156,7 +156,7 @@ def _ensure_superuser(engine: Engine, settings: Settings) -> None:
     try:
         users.check_password(password)
     except BadAccessError as error:
-        raise SettingsError(f"SUPERUSER_PASSWORD: {error.errors[0]['detail']}.") from None
+        raise SettingsError(f"SUPERUSER_PASSWORD is too weak; {error.errors[0]['detail']}.") from None
     made_by = audit_entry("init", Action.USER_CHANGE, name)
     made = users.ensure_superuser(engine, name, password, settings.superuser_email, made_by)
     log.info("superuser created" if made else "superuser updated", extra={"username": name})

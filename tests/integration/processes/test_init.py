@@ -78,7 +78,7 @@ def test_the_superuser_follows_the_environment(initialized: InitEnvironment, tmp
     assert place.run("init", SUPERUSER_USERNAME="no name", SUPERUSER_PASSWORD="long enough")[2].count("\n") < 10
     code, _, errors = place.run("init", SUPERUSER_USERNAME="root", SUPERUSER_PASSWORD="seven77")
     assert code == 2
-    assert "localfn: SUPERUSER_PASSWORD: 8 to 1024 characters are needed." in errors
+    assert "localfn: SUPERUSER_PASSWORD is too weak; 8 to 1024 characters are needed." in errors
     (tmp_path / "password").write_text("from a file\n")
     assert place.run("init", SUPERUSER_USERNAME="root", SUPERUSER_PASSWORD_FILE=str(tmp_path / "password"))[0] == 0
     assert verify_password("from a file", place.query("SELECT password_hash FROM app_user"))

@@ -17,8 +17,7 @@ from sqlalchemy.engine import make_url
 
 from schema import exact_json
 from schema.connection_watchdog import MAX_STATEMENT_S, PROBE_AFTER_S, PROBE_TIMEOUT_S, ServerUnresponsiveError
-from schema.engine import CONNECT_ARGUMENTS, INDEX_SCANS_ONLY, register_time_loader
-from schema.sessions import PREFIX
+from schema.engine import APPLICATION_NAME, CONNECT_ARGUMENTS, INDEX_SCANS_ONLY, register_time_loader
 from schema.steps import DIALECT, Steps, run_async
 
 Answer = TypeVar("Answer")
@@ -29,7 +28,7 @@ CHECK_S = 1.0  # between checks for an unresponsive server
 class AsyncDatabase:
     """One connection. Operations that come meanwhile wait for their turn. database_url: `postgresql+psycopg://…`."""
 
-    def __init__(self, database_url: str, application_name: str = PREFIX) -> None:
+    def __init__(self, database_url: str, application_name: str = APPLICATION_NAME) -> None:
         _, parameters = DIALECT.create_connect_args(make_url(database_url))  # type: ignore[no-untyped-call]
         self._parameters: dict[str, Any] = parameters | CONNECT_ARGUMENTS | {"application_name": application_name}
         self._connection: psycopg.AsyncConnection[Any] | None = None

@@ -15,7 +15,6 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from schema import exact_json
 from schema.connection_watchdog import MAX_STATEMENT_S, ServerMonitor
-from schema.sessions import PREFIX
 
 IDLE_BEFORE_PING_S = 1.0
 
@@ -23,6 +22,7 @@ IDLE_BEFORE_PING_S = 1.0
 MIN_TIME, MAX_TIME = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 POOL_TIMEOUT_S = 4
+APPLICATION_NAME = "localfn"  # of a command
 INDEX_SCANS_ONLY = (
     "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;"
     " SET enable_hashjoin = off; SET enable_mergejoin = off"
@@ -48,7 +48,7 @@ def make_engine(
     max_overflow: int = 10,
     prefer_index_scans: bool = False,
     max_statement_s: float = MAX_STATEMENT_S,
-    application_name: str = PREFIX,
+    application_name: str = APPLICATION_NAME,
     **options: Any,
 ) -> Engine:
     """Return an engine whose pool drops dead connections.

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 
 from infra.errors import SettingsError
-from schema.sessions import Process
+from workqueue.heartbeats.session_names import Process
 
 WEB_CONNECTIONS = 40  # of all web processes together; PostgreSQL allows 100 in total by default
 WEB_CONNECTIONS_BESIDE_POOL = 2  # of each web process: the readiness check, and the listener for functions

@@ -11,7 +11,7 @@ from infra.database.pooler import shares_sessions
 from infra.errors import TransactionPoolError
 from infra.processes.connections import check_schema_of
 from schema.engine import autocommit, make_engine
-from schema.sessions import Process
+from workqueue.heartbeats.session_names import Process
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from infra.config.capacity import CONNECTIONS, max_connections_of
-from schema.sessions import Process, read_session_name
+from workqueue.heartbeats.session_names import Process, read_session_name
 
 LIMITS = text(
     """

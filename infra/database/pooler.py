@@ -6,19 +6,26 @@ sets planner settings. A pooler in transaction mode breaks the first two without
 
 import psycopg
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from schema.engine import autocommit
 
+NO_TRANSACTIONS = "transaction blocks not allowed"  # by PgBouncer with pool_mode = statement
 ROUNDS = 10  # other clients of a busy pooler may hide the change of session in one round
 
 
 def shares_sessions(engine: Engine) -> bool:
     """Return whether two connections meet in one session, or one connection in two. engine: allows two connections."""
-    with autocommit(engine) as first:
-        if not is_pooled(first):
-            return False
-        with autocommit(engine) as second:
-            return _meet(first, second)
+    try:
+        with autocommit(engine) as first:
+            if not is_pooled(first):
+                return False
+            with autocommit(engine) as second:
+                return _meet(first, second)
+    except DBAPIError as error:
+        if NO_TRANSACTIONS in str(error.orig):
+            return True
+        raise
 
 
 def is_pooled(connection: Connection) -> bool:

@@ -10,7 +10,7 @@ from infra.database.pooler import is_pooled, shares_sessions
 from infra.database.replication import read_replication
 from infra.doctor import CheckResult
 from schema.engine import autocommit
-from schema.sessions import Process
+from workqueue.heartbeats.session_names import Process
 
 
 def access(engine: Engine, workers: int) -> Iterator[CheckResult]:
@@ -29,7 +29,7 @@ def access(engine: Engine, workers: int) -> Iterator[CheckResult]:
 
 
 def connections(limit: ConnectionLimit, workers: int) -> CheckResult:
-    """Check that the server allows the connections of all live processes, and of those that this machine may start."""
+    """Check that the server allows the connections of all live processes, and of further ones of this machine."""
     further = _further(limit.here, workers)
     shown = ", ".join(f"{count} {process}" for process, count in (limit.processes or further).items())
     detail = (

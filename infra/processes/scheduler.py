@@ -16,11 +16,11 @@ from infra.disk_reserve import disk_of, has_database
 from infra.processes.connections import redis_client, required_urls
 from schema.advisory_locks import Lock
 from schema.engine import make_engine
-from schema.sessions import Process, session_name
 from workqueue import audit
 from workqueue.clock import Clock
 from workqueue.heartbeats import worker_heartbeats
 from workqueue.heartbeats.liveness import Liveness
+from workqueue.heartbeats.session_names import Process, session_name
 from workqueue.maintenance import cleaner, periodic
 from workqueue.maintenance import reconciler as reconcile
 from workqueue.maintenance.leader import LeaderSession

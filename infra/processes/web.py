@@ -185,7 +185,7 @@ def make_app(settings: Settings) -> Flask:
     from handlers.app import create_app
     from handlers.spa.static_files import SpaConfig
     from infra.processes import wsgi_protection
-    from schema.sessions import Process
+    from workqueue.heartbeats.session_names import Process
 
     services = _services(settings)
     check_database(required_urls(settings)[0], {Process.WEB: 1})
@@ -208,10 +208,10 @@ def _services(settings: Settings) -> "Services":
     from handlers.system.readiness import Readiness
     from infra.processes.web_telemetry import LazyTracer
     from schema.engine import make_engine
-    from schema.sessions import Process, session_name
     from workqueue.auth.authenticator import Authenticator
     from workqueue.clock import Clock
     from workqueue.functions.function_cache import FunctionFinder
+    from workqueue.heartbeats.session_names import Process, session_name
     from workqueue.stats.overview import Overview
     from workqueue.submit import Submitter
     from workqueue.transport.change_listener import ChangeListener

@@ -13,7 +13,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schema.engine import make_engine
-from schema.sessions import Process, session_name
 from schema.statuses import Status
 from workqueue import lifecycle
 from workqueue.clock import Clock
@@ -22,6 +21,7 @@ from workqueue.functions import registry
 from workqueue.functions.code_watcher import CodeWatcher
 from workqueue.functions.publisher import FunctionPublisher
 from workqueue.heartbeats.liveness import Liveness
+from workqueue.heartbeats.session_names import Process, session_name
 from workqueue.lifecycle import ExpiredLease
 from workqueue.logs import recovery
 from workqueue.maintenance import cleaner

@@ -12,13 +12,13 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from schema.async_database import AsyncDatabase
-from schema.sessions import Process, session_name
 from schema.statuses import Status
 from workqueue.clock import Clock
 from workqueue.files.working_directory import WorkingDirectory
 from workqueue.functions.function_reader import FunctionReader
 from workqueue.functions.registry import pool_name
 from workqueue.functions.schema_checker import SchemaChecker
+from workqueue.heartbeats.session_names import Process, session_name
 from workqueue.invocation.assignment import Assignment
 from workqueue.invocation.attempt import Attempt, State
 from workqueue.invocation.cleanup import Cleanup

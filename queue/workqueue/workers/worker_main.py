@@ -11,10 +11,10 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine as SyncEngine
 
 from schema.engine import make_engine
-from schema.sessions import Process, session_name
 from workqueue.clock import Clock
 from workqueue.database import retry_through_outage
 from workqueue.heartbeats import worker_heartbeats
+from workqueue.heartbeats.session_names import Process, session_name
 from workqueue.heartbeats.worker_activity import WorkerActivity
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.sandboxes.prctl import adopt_orphans

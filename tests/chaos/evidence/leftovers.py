@@ -6,10 +6,10 @@ from typing import cast
 
 from redis import Redis
 
-from schema.sessions import PREFIX
 from tests.chaos.environment import processes
 from tests.chaos.environment.environment import RUN, ChaosEnvironment
 from tests.chaos.evidence.verdict import Violation
+from workqueue.heartbeats.session_names import PREFIX
 from workqueue.sandboxes.process_tree import TAG
 
 SHOWN = 5

@@ -1,4 +1,4 @@
-"""Kill PostgreSQL's primary while clients submit, promote its standby, and count what was lost.
+"""Kill PostgreSQL's primary while clients submit, promote its standby, and count lost requests.
 
 Before the kill the stream to the standby is cut for a while, as by a slow network: an asynchronous standby lacks what
 was accepted meanwhile. With a synchronous one PostgreSQL accepts nothing meanwhile.
@@ -71,7 +71,7 @@ class Pair:
 
     @property
     def url(self) -> str:
-        """Return the URL that names both, and asks for the one that may write."""
+        """Return the URL that names both, and asks for a server that can be written to."""
         login, _ = self.primary.url.split("@", 1)
         hosts = ",".join(str(socket_folder(each.home)) for each in (self.primary, self.standby))
         return f"{login}@/postgres?host={hosts}&port={PORT},{PORT}&target_session_attrs=read-write"

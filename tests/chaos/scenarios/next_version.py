@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 FOLDERS = ("functions", "handlers", "infra", "queue", "schema", "seed")
-# What a minor version may add: columns with a default, and a table.
+# A minor version may add columns with a default, and tables.
 ADDED = {
     "schema/tables/requests.py": """
 for _table in (processing_request, setup_flag, worker):

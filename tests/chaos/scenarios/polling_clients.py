@@ -30,7 +30,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Hold the ids of accepted requests that are not there any more, and of those without their one right result."""
+    """Hold the ids of accepted requests. lost: there is no such request. wrong: it has not its one right result."""
 
     lost: list[str]
     wrong: list[str]
@@ -99,7 +99,7 @@ def polling_clients(urls: Sequence[str], functions: Sequence[str], count: int) -
 
 
 def judge(url: str, record: Record) -> Verdict:
-    """Wait for the end of each accepted request, and compare its result with what was submitted."""
+    """Wait for the end of each accepted request, and compare its result with its event."""
     lost, wrong = [], []
     with httpx.Client(base_url=url, timeout=CALL_LIMIT_S) as http:
         for request_id, token in record.accepted.items():

@@ -1,4 +1,4 @@
-"""Roll a version out over two machines while clients submit, and back, and count what was lost.
+"""Roll a version out over two machines while clients submit, and back, and count lost requests.
 
 Two machines run web, worker and scheduler on one database. The next version is one migration ahead.
 """

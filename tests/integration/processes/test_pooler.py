@@ -13,8 +13,8 @@ from infra.doctor import database
 from schema.engine import make_engine
 from tests.conftest import StartRuntime
 from tests.integration.processes.init_environment import InitEnvironment
+from tests.integration.processes.pgbouncer import run_pgbouncer
 from tests.support.commands import localfn
-from tests.support.pgbouncer import run_pgbouncer
 from tests.support.runtime import PROCESSES, free_port
 from tests.support.waiting import wait_until
 
@@ -28,9 +28,10 @@ def session_pool(database_url: str, tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=[1, 4])
+@pytest.fixture(params=[("transaction", 1), ("transaction", 4), ("statement", 4)], ids=str)
 def transaction_pool(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[str]:
-    with run_pgbouncer(database_url, "transaction", tmp_path, pool_size=request.param) as url:
+    mode, pool_size = request.param
+    with run_pgbouncer(database_url, mode, tmp_path, pool_size) as url:
         yield url
 
 

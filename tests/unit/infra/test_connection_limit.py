@@ -5,7 +5,7 @@ import pytest
 from infra.config import capacity
 from infra.database.connection_limit import ConnectionLimit, count_processes
 from infra.doctor import database
-from schema.sessions import Process, read_session_name, session_name
+from workqueue.heartbeats.session_names import Process, read_session_name, session_name
 
 HOST = "a-host"
 MACHINE = capacity.machine_processes(2)

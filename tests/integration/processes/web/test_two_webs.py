@@ -10,7 +10,7 @@ from dataclasses import replace
 import httpx
 
 from tests.conftest import StartRuntime
-from tests.integration.processes.steady_caller import Caller
+from tests.integration.processes.web.steady_caller import Caller
 from tests.support.runtime import STOP_LIMIT_S, Runtime, free_port
 from tests.support.waiting import wait_until
 

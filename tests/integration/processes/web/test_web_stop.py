@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from tests.conftest import StartRuntime
-from tests.integration.processes.steady_caller import Caller
+from tests.integration.processes.web.steady_caller import Caller
 from tests.support.processes import children_of
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until

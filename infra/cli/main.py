@@ -149,12 +149,16 @@ def init(only_servers: bool) -> None:
     run(_load_with_urls(receive_settings()), only_servers=only_servers)
 
 
+init_option = click.option("--init", "prepares", is_flag=True, help="Do what `localfn init` does first.")
+
+
 @cli.command()
 @click.option("--development", is_flag=True, help="Use Flask's server, which reloads changed code. Local mode only.")
-def web(development: bool) -> None:
+@init_option
+def web(development: bool, prepares: bool) -> None:
     """Serve the HTTP API and the SPA."""
     parent = receive_settings()
-    settings = _load_with_urls(parent)
+    settings = _load_with_urls(parent, prepares=prepares)
     if development:
         from infra.processes import debug_server
 
@@ -178,20 +182,22 @@ def dashboard(host: str, port: int) -> None:
 
 
 @cli.command()
-def worker() -> None:
+@init_option
+def worker(prepares: bool) -> None:
     """Run the worker pool of this machine."""
     from infra.processes.worker import run
 
     parent = receive_settings()
-    run(_load_with_urls(parent), parent.report_ready if parent is not None else None)
+    run(_load_with_urls(parent, prepares=prepares), parent.report_ready if parent is not None else None)
 
 
 @cli.command()
-def scheduler() -> None:
+@init_option
+def scheduler(prepares: bool) -> None:
     """Fire schedules, and recover the requests of lost workers."""
     from infra.processes.scheduler import run
 
-    run(_load_with_urls(receive_settings()))
+    run(_load_with_urls(receive_settings(), prepares=prepares))
 
 
 @cli.command()
@@ -208,7 +214,6 @@ def version(as_json: bool) -> None:
     """Print the version, and the newest schema revision that it supports."""
     import importlib.metadata
 
-    from infra.cli.output.tables import print_data, print_json
     from schema.revision import head_revision
 
     found = {"version": importlib.metadata.version("localfn"), "schema_revision": head_revision()}
@@ -235,7 +240,15 @@ def _end_imports() -> None:
     gc.set_threshold(*GC_THRESHOLD)
 
 
-def _load_with_urls(parent: ParentConnection | None, *, needs_database: bool = True) -> Settings:
+def _load_with_urls(
+    parent: ParentConnection | None, *, needs_database: bool = True, prepares: bool = False
+) -> Settings:
+    """Load the settings with both addresses. prepares: run `localfn init` first, with what is imported by now."""
     from infra.config.service_urls import with_service_urls
 
-    return with_service_urls(_load_settings(parent), needs_database=needs_database)
+    settings = with_service_urls(_load_settings(parent), needs_database=needs_database)
+    if prepares:
+        from infra.processes.init import run_in_child
+
+        run_in_child(settings)
+    return settings

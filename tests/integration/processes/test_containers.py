@@ -10,13 +10,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 from psycopg import sql
 from sqlalchemy import Engine, make_url, text
 
 import infra
 from tests.conftest import Servers
-from tests.integration.lifecycle.steps import accept_request
+from tests.integration.lifecycle.steps import accept_request, claim_request
+from tests.support.manifests import KEDA, of_kind, render
 from tests.support.runtime import EXAMPLES, free_port
 from tests.support.waiting import wait_until
 from workqueue.sandboxes.prctl import die_with_parent
@@ -196,10 +196,12 @@ def test_worker_and_scheduler_start_alone_and_stop_on_sigterm(image: ContainerIm
 
 
 def test_workers_are_scaled_by_waiting_and_running_requests(engine: Engine) -> None:
-
-    documents = list(yaml.safe_load_all((ROOT / "infra" / "kubernetes" / "worker-scaling.yaml").read_text()))
-    (scaled,) = [document for document in documents if document["kind"] == "ScaledObject"]
-    for _ in range(3):
-        accept_request(engine)
-    with engine.connect() as connection:
-        assert connection.execute(text(scaled["spec"]["triggers"][0]["metadata"]["query"])).scalar_one() == 3
+    (scaled,) = of_kind(render(KEDA), "ScaledObject")
+    query = text(scaled["spec"]["triggers"][0]["metadata"]["query"])
+    running, *_ = [accept_request(engine) for _ in range(3)]
+    accept_request(engine, available_s=10 * 365 * 24 * 3600)
+    claim_request(engine, running)
+    with engine.begin() as connection:
+        assert connection.execute(query).scalar_one() == 3, "one runs, two wait, one is not due"
+        connection.execute(text("INSERT INTO paused_queue SELECT DISTINCT queue, now() FROM processing_request"))
+        assert connection.execute(query).scalar_one() == 1, "a paused queue needs no pod"

@@ -5,6 +5,8 @@ A pool that runs out of either fails single requests at random; checking at the 
 
 import os
 from collections.abc import Mapping
+from math import ceil
+from pathlib import Path
 
 from infra.errors import SettingsError
 from workqueue.heartbeats.session_names import Process
@@ -24,14 +26,38 @@ MIN_CONNECTIONS = 200  # limit of an embedded server
 # Channels (workqueue.sandboxes.process.SandboxPipes), the process, and two spool files.
 FILES_PER_SANDBOX = 8
 FILES_PER_REQUEST = 2 * FILES_PER_SANDBOX  # one sandbox at work, and one that is kept warm
+CGROUPS = Path("/sys/fs/cgroup")
 OTHER_FILES = 128  # of a worker: log, PostgreSQL, Redis, zygote, files that are read briefly
 
 
 def cores() -> int:
-    """Return the number of cores that this process may use: a container's share, if the system reports it."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return the number of cores that this process may use: the machine's, or those of its container's limit."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cpu_quota(CGROUPS, Path("/proc/self/cgroup"))
+    return available if quota is None else min(available, max(1, ceil(quota)))
+
+
+def cpu_quota(cgroups: Path, own: Path) -> float | None:
+    """Return the cores that the control groups of this process may use; None without a limit.
+
+    Version 2 has cpu.max in each group on the way up. In a container of version 1 the mounted folder is its own group.
+    """
+    path = next((line[3:] for line in _read(own).splitlines() if line.startswith("0::")), "/")
+    group = cgroups / path.strip("/")
+    groups = [each for each in (group, *group.parents) if each.is_relative_to(cgroups)]
+    limits = [_read(each / "cpu.max").split() for each in groups]
+    limits.append([_read(cgroups / "cpu" / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")])
+    # "max", and -1 of version 1, are no limits.
+    found = [int(limit[0]) / int(limit[1]) for limit in limits if len(limit) == 2 and limit[0].isdecimal()]
+    return min(found, default=None)
+
+
+def _read(path: Path) -> str:
+    """Return the text of a file of the kernel; an empty one if this system has no such file."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def pool_processes(workers: int) -> dict[Process, int]:

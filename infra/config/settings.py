@@ -261,4 +261,7 @@ def load_and_export() -> Settings:
     variables = layers.merge(layers.read_layers(os.environ, layers.current_folder(), SEPARATORS))
     settings = load(variables, reads_files=False)
     os.environ.update(variables)
+    for name, value in variables.items():
+        if name.startswith("AWS_") and not value:
+            del os.environ[name]  # to boto3 an empty region is a region
     return settings

@@ -1,8 +1,10 @@
 """Check that a concurrency above the limits of the machine is rejected, and the limits are used fully."""
 
+import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +62,32 @@ def test_a_limit_that_only_the_system_knows_is_reported(monkeypatch: pytest.Monk
     monkeypatch.setattr(resource, "setrlimit", refuse)
     with pytest.raises(SettingsError, match="LOCALFN_CONCURRENCY: 500 needs 8128 open files"):
         capacity.raise_file_limit(500)
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        ({}, None),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu.max": "150000 100000\n"}, 1.5),
+        ({"pod/worker/cpu.max": "400000 100000\n", "pod/cpu.max": "200000 100000\n"}, 2.0),
+        ({"pod/worker/cpu.max": "50000 100000\n", "cpu.max": "max 100000\n"}, 0.5),
+        ({"cpu/cpu.cfs_quota_us": "250000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 2.5),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+    ],
+    ids=str,
+)
+def test_the_processor_limit_of_a_container_is_read(tmp_path: Path, files: dict[str, str], quota: float | None) -> None:
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    own = tmp_path / "own"
+    own.write_text("3:cpu:/docker/x\n0::/pod/worker\n")
+    assert capacity.cpu_quota(tmp_path, own) == quota
+
+
+def test_a_part_of_a_core_counts_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for quota, found in ((0.5, 1), (None, 3), (1.5, 2), (64.0, 3)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+        monkeypatch.setattr(capacity, "cpu_quota", lambda *_, quota=quota: quota)
+        assert capacity.cores() == found

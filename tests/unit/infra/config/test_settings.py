@@ -1,5 +1,6 @@
 """Check settings: sources, precedence, and the one-line error for a bad value."""
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from infra.config.declaration import Source, declarations, markdown, read_fields
 from infra.config.environment import Environment
-from infra.config.settings import NAMES, Settings, load
+from infra.config.settings import NAMES, Settings, load, load_and_export
 from infra.errors import SettingsError
 
 # A folder without a .env file.
@@ -297,3 +298,11 @@ def test_a_redis_url_whose_password_is_not_encoded_is_rejected_and_not_shown(nam
     with pytest.raises(SettingsError, match=name) as caught:
         read(**{"DATABASE_URL": "postgresql://h/d", name: f"redis://:{password}@host:6379/0"})
     assert not re.search("sec|ret@|34", str(caught.value))
+
+
+def test_an_empty_variable_of_aws_is_unset_for_boto3_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose passes `AWS_DEFAULT_REGION=` for an unset variable, and boto3 takes it for the name of a region."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", {"AWS_DEFAULT_REGION": "", "AWS_PROFILE": "team", "LOG_LEVEL": ""})
+    load_and_export()
+    assert os.environ == {"AWS_PROFILE": "team", "LOG_LEVEL": ""}

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support.manifests import KEDA, Document, render, workloads
-from tests.support.pods import Namespace, Pod, docker
+from tests.support.kubernetes.manifests import KEDA, Document, render, workloads
+from tests.support.kubernetes.pods import Namespace, Pod, docker
 from tests.support.waiting import wait_until
 
 IMAGE = os.environ.get("LOCALFN_TEST_IMAGE", "")

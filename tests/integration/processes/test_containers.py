@@ -16,7 +16,7 @@ from sqlalchemy import Engine, make_url, text
 import infra
 from tests.conftest import Servers
 from tests.integration.lifecycle.steps import accept_request, claim_request
-from tests.support.manifests import KEDA, of_kind, render
+from tests.support.kubernetes.manifests import KEDA, of_kind, render
 from tests.support.runtime import EXAMPLES, free_port
 from tests.support.waiting import wait_until
 from workqueue.sandboxes.prctl import die_with_parent

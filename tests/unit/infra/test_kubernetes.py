@@ -13,7 +13,7 @@ from infra.config.declaration import declarations
 from infra.config.network_access import NetworkAccess
 from infra.config.setting_files.secret_files import SECRETS, SUFFIX
 from infra.config.settings import NAMES, load
-from tests.support.manifests import (
+from tests.support.kubernetes.manifests import (
     BASE,
     KEDA,
     ROOT,

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "infra" / "kubernetes"
 BASE, KEDA = FOLDER / "base", FOLDER / "overlays" / "keda"
 WORKLOADS = ("Deployment", "Job")

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.support.manifests import Document, container_of, of_kind, pod_of
+from tests.support.kubernetes.manifests import Document, container_of, of_kind, pod_of
 from tests.support.waiting import wait_until
 
 UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}

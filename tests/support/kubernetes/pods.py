@@ -4,6 +4,7 @@ The manifests drive it: what a pod gets here is what its manifest says, so neith
 """
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -147,7 +148,8 @@ class Namespace:
         pod, container = pod_of(workload), container_of(workload)
         user, limits = pod["securityContext"], container["resources"]["limits"]
         words = ["--user", f"{user['runAsUser']}:{user['runAsGroup']}", "--group-add", str(user["fsGroup"])]
-        words += [f"--cpus={in_cores(limits['cpu'])}", f"--memory={in_bytes(limits['memory'])}"]
+        cores = min(in_cores(limits["cpu"]), os.cpu_count() or 1)  # Docker refuses more than the machine has
+        words += [f"--cpus={cores}", f"--memory={in_bytes(limits['memory'])}"]
         security = container["securityContext"]
         words += [f"--cap-drop={each}" for each in security["capabilities"]["drop"]]
         words += ["--read-only"] if security["readOnlyRootFilesystem"] else []

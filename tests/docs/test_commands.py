@@ -85,6 +85,7 @@ NOT_RUN = {
     "docs/tutorial/1-first-function.md": 1,
     "docs/tutorial/4-deploy.md": 1,
     "docs/how-to/containers.md": 5,
+    "docs/how-to/kubernetes.md": 3,
     "docs/how-to/installing.md": 2,
     "docs/how-to/monitoring.md": 3,
     "docs/how-to/operate.md": 1,

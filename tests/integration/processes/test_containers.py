@@ -195,6 +195,23 @@ def test_worker_and_scheduler_start_alone_and_stop_on_sigterm(image: ContainerIm
         assert process.returncode == 0, out
 
 
+def test_a_container_ends_as_its_preparation_does(image: ContainerImage) -> None:
+    process = image.start("start-worker", SUPERUSER_USERNAME="admin", SUPERUSER_PASSWORD="weak")
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 2, out
+    assert [line for line in out.splitlines() if line.startswith("localfn:")] == [
+        "localfn: SUPERUSER_PASSWORD is too weak; 8 to 1024 characters are needed."
+    ]
+
+
+def test_sigterm_ends_a_container_that_waits_for_its_servers(image: ContainerImage) -> None:
+    process = image.start("start-scheduler", REDIS_URL="redis://127.0.0.1:9/0")
+    assert process.stdout is not None
+    wait_until(lambda: "waiting for Redis" in process.stdout.readline(), 60, "it waits")  # type: ignore[union-attr]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 128 + signal.SIGTERM
+
+
 def test_workers_are_scaled_by_waiting_and_running_requests(engine: Engine) -> None:
     (scaled,) = of_kind(render(KEDA), "ScaledObject")
     query = text(scaled["spec"]["triggers"][0]["metadata"]["query"])

@@ -89,9 +89,10 @@ NOT_RUN = {
     "docs/how-to/installing.md": 2,
     "docs/how-to/monitoring.md": 3,
     "docs/how-to/operate.md": 1,
-    "docs/how-to/production.md": 2,
+    "docs/how-to/postgresql.md": 4,
+    "docs/how-to/production.md": 3,
     "docs/how-to/schedules.md": 1,
-    "docs/how-to/upgrading.md": 2,
+    "docs/how-to/upgrading.md": 4,
 }
 
 

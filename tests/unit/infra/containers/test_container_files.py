@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 COMPOSE = [ROOT / "docker-compose.local.yml", ROOT / "infra" / "docker" / "compose.production.yml"]
 DOCKERFILES = [ROOT / "infra" / "docker" / name for name in ("Dockerfile", "spa.Dockerfile")]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

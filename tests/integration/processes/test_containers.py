@@ -209,7 +209,8 @@ def test_sigterm_ends_a_container_that_waits_for_its_servers(image: ContainerIma
     assert process.stdout is not None
     wait_until(lambda: "waiting for Redis" in process.stdout.readline(), 60, "it waits")  # type: ignore[union-attr]
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 128 + signal.SIGTERM
+    process.communicate(timeout=10)
+    assert process.returncode == 128 + signal.SIGTERM
 
 
 def test_workers_are_scaled_by_waiting_and_running_requests(engine: Engine) -> None:

@@ -212,7 +212,7 @@ def test_a_frozen_pool_fails_its_liveness_probe(cluster: Cluster) -> None:
 def test_a_stopped_worker_finishes_its_request_and_all_pods_end_in_order(cluster: Cluster) -> None:
     with cluster.http() as http:
         request = http.post("/api/functions/nap", json={"seconds": 3}).json()["id"]
-        wait_until(lambda: http.get(f"/api/requests/{request}").json()["status"] == "processing", 30, "it runs")
+        wait_until(lambda: http.get(f"/api/requests/{request}").json()["phase"] == "process", 30, "it runs")
         assert cluster.pods["worker"].stop() == 0, cluster.pods["worker"].logs()
         assert http.get(f"/api/requests/{request}").json()["status"] == "completed"
     for part in ("scheduler", "web"):

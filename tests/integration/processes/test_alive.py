@@ -124,7 +124,8 @@ def test_an_outage_of_both_servers_ends_no_process(runtime: Runtime, servers: li
 def test_a_draining_worker_is_alive_until_it_ends(runtime: Runtime, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     request = runtime.post("wait_for_flag", {"flag": str(flag)})
-    wait_until(lambda: runtime.get(f"/api/requests/{request['id']}")["status"] == "processing")
+    # Earlier, the worker would release it: a claimed request whose sandbox is not ready yet.
+    wait_until(lambda: runtime.get(f"/api/requests/{request['id']}")["phase"] == "process", 30, "it runs")
     worker = runtime.processes.pop("worker")
     worker.terminate()
     age(runtime.home)

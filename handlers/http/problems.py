@@ -153,7 +153,8 @@ def handle_os_error(error: OSError) -> Response:
 
 def handle_storage_error(error: StorageError) -> Response:
     log.warning("file store unavailable", extra={"error": str(error)})
-    return retryable_problem(503, "The file store is unavailable; nothing was accepted. Try again.")
+    stored = "" if request.method in ("GET", "HEAD") else "; nothing was accepted"
+    return retryable_problem(503, f"The file store does not answer{stored}. Try again.")
 
 
 def handle_unexpected_error(error: Exception) -> Response:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 PREFIX = re.compile(r"[A-Za-z0-9!_.*'()/-]*")  # the safe characters of S3's guide for object keys
-CONNECT_S, READ_S, MAX_TRIES = 5, 60, 4
+TIMEOUT_S = 20.0  # default of LOCALFN_FILES_TIMEOUT_SECONDS
+CONNECT_S = 5.0
+MAX_TRIES = 2  # of one call to S3; callers try again themselves
 EMULATORS = ("LOCALSTACK_HOST", "AWS_ENDPOINT_URL")
 
 
@@ -44,8 +47,13 @@ def parse(text: str) -> Bucket | None:
     return Bucket(parts.netloc, parts.path.strip("/"))
 
 
-def make_store(files: str, home: Path, disk: Disk | None = None) -> "FileStore":
-    """Return the file store of a process and of its forks. files: LOCALFN_FILES; disk: the disk of home."""
+def make_store(
+    files: str, home: Path, disk: Disk | None = None, *, timeout_s: float = TIMEOUT_S, creates_bucket: bool = False
+) -> "FileStore":
+    """Return the file store of a process and of its forks.
+
+    files: LOCALFN_FILES. disk: the disk of home. timeout_s: of a call to S3. creates_bucket: again, if it vanishes.
+    """
     bucket = parse(files)
     if bucket is None:
         from workqueue.files.store import FolderStore  # loads OpenSSL, and each command reads this module
@@ -53,14 +61,23 @@ def make_store(files: str, home: Path, disk: Disk | None = None) -> "FileStore":
         return FolderStore(home / "files", disk)
     from workqueue.files.s3_store import S3Store  # boto3 takes 30 MB of memory: import it only for S3
 
-    return S3Store(bucket.name, bucket.prefix, lambda: s3_client(os.environ))
+    make_client = partial(s3_client, os.environ, timeout_s)
+    return S3Store(bucket.name, bucket.prefix, make_client, creates_bucket=creates_bucket)
 
 
-def s3_client(environ: Mapping[str, str]) -> Any:
-    """Return a client of S3 or of an emulator. Credentials and region come from the variables that AWS tools use."""
+def s3_client(environ: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> Any:
+    """Return a client of S3 or of an emulator. Credentials and region come from the variables that AWS tools use.
+
+    timeout_s: of a call, its tries together.
+    """
     from botocore.config import Config
 
-    retries = {"total_max_attempts": MAX_TRIES, "mode": "standard"}
+    read_s = timeout_s / MAX_TRIES
+    timeouts: dict[str, Any] = {
+        "connect_timeout": min(CONNECT_S, read_s),
+        "read_timeout": read_s,
+        "retries": {"total_max_attempts": MAX_TRIES, "mode": "standard"},
+    }
     if any(environ.get(name) for name in EMULATORS):
         from localstack_client.session import Session
 
@@ -70,10 +87,7 @@ def s3_client(environ: Mapping[str, str]) -> Any:
             region_name=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
         )
         # Path style: an emulator has no DNS name for each bucket.
-        by_path = Config(
-            connect_timeout=CONNECT_S, read_timeout=READ_S, retries=retries, s3={"addressing_style": "path"}
-        )
-        return session.client("s3", config=by_path)
+        return session.client("s3", config=Config(**timeouts, s3={"addressing_style": "path"}))
     import boto3
 
-    return boto3.client("s3", config=Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries=retries))
+    return boto3.client("s3", config=Config(**timeouts))

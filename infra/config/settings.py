@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from math import ceil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra import command_name
 from infra.config import file_storage
@@ -43,6 +44,10 @@ from infra.config.service_links import without_service_links
 from infra.config.setting_files import layers, secret_files
 from infra.errors import SettingsError
 from infra.redaction import redact_url
+
+if TYPE_CHECKING:
+    from workqueue.files.disk_space import Disk
+    from workqueue.files.store import FileStore
 
 MIB = 1024 * 1024
 DEFAULT_FUNCTIONS = "./functions"
@@ -117,6 +122,10 @@ class Settings:
     files: str = where(
         "LOCALFN_FILES", _files, "file:",
         about="store of uploads and output files: `file:` below `LOCALFN_HOME`, or `s3://bucket/prefix`",
+    )
+    files_timeout_s: float = where(
+        "LOCALFN_FILES_TIMEOUT_SECONDS", number(above=0), file_storage.TIMEOUT_S, shown="20",
+        about="limit of a call to S3 that does not answer, its second try included",
     )
     database_url: str | None = where(
         "DATABASE_URL", read_database_url, shown="embedded", parts=POSTGRES_PARTS,
@@ -222,6 +231,13 @@ class Settings:
     @property
     def is_production(self) -> bool:
         return self.env == "production"
+
+    def make_store(self, disk: "Disk | None" = None) -> "FileStore":
+        """Return the file store of a process and of its forks. disk: that of LOCALFN_HOME."""
+        timeout_s, creates_bucket = self.files_timeout_s, not self.is_production
+        return file_storage.make_store(
+            self.files, self.home, disk, timeout_s=timeout_s, creates_bucket=creates_bucket
+        )
 
     def __repr__(self) -> str:
         """Show all settings but secrets: the text ends up in logs and bug reports."""

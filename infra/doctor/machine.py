@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from infra import spa_assets
-from infra.config import capacity, file_storage
+from infra.config import capacity
 from infra.config.settings import DEFAULT_FUNCTIONS, Settings
 from infra.disk_reserve import disk_of
 from infra.doctor import CheckResult
@@ -96,7 +96,7 @@ def open_files(settings: Settings) -> CheckResult:
 def files(settings: Settings) -> CheckResult:
     """Check that the file store is available; `home` checks the folder of `file:`."""
     try:
-        file_storage.make_store(settings.files, settings.home).check_available()
+        settings.make_store().check_available()
     except (BucketMissingError, StorageError) as error:
         hint = "correct LOCALFN_FILES, the credentials or the S3 endpoint; locally `localfn init` creates a bucket"
         return CheckResult("files", False, f"{settings.files}: {error.args[-1]}", hint)

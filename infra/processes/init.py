@@ -16,7 +16,6 @@ from sqlalchemy import Engine
 
 from infra import logging_config, spa_assets
 from infra.audit_actor import audit_entry
-from infra.config import file_storage
 from infra.config.home import Home
 from infra.config.setting_files import function_limits, localfn_toml
 from infra.config.setting_files.toml_document import TomlDocument
@@ -104,7 +103,7 @@ def _initialise(settings: Settings, interpreter: Interpreter) -> None:
 def _prepare_files(settings: Settings) -> None:
     """Prepare the file store. Local mode creates a missing bucket; in production its region and rights are a choice."""
     try:
-        file_storage.make_store(settings.files, settings.home).prepare(create=not settings.is_production)
+        settings.make_store().prepare(create=not settings.is_production)
     except (BucketMissingError, StorageError) as error:
         raise InfraError(f"LOCALFN_FILES {settings.files} cannot be used: {error}") from None
 

@@ -9,7 +9,7 @@ from functools import partial
 from sqlalchemy import Engine
 
 from infra import logging_config
-from infra.config import capacity, file_storage
+from infra.config import capacity
 from infra.config.settings import Settings
 from infra.database.checks import check_database_if_available
 from infra.disk_reserve import disk_of, has_database
@@ -120,7 +120,7 @@ def _bookkeeping_tasks(engine: Engine, clock: Clock, settings: Settings) -> list
 
 def _removal_tasks(settings: Settings, engine: Engine, doorbell: Doorbell, clock: Clock) -> list[PeriodicTask]:
     """Return the tasks that use the file store, which may be slow."""
-    store, days = file_storage.make_store(settings.files, settings.home), settings.retention_days
+    store, days = settings.make_store(), settings.retention_days
     retention = partial(cleaner.delete_old_requests, engine, store, doorbell, clock, days)
     return [
         _clock_task(engine, clock),

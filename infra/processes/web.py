@@ -14,7 +14,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from infra import logging_config, spa_assets
-from infra.config import base_urls, capacity, file_storage
+from infra.config import base_urls, capacity
 from infra.config.capacity import cores
 from infra.config.listen_address import http_url, listen
 from infra.config.settings import Settings
@@ -234,7 +234,7 @@ def _services(settings: Settings) -> "Services":
         changes=ChangeListener(redis_client(redis_url)),
         functions=FunctionFinder(engine),
         submitter=Submitter(engine, doorbell, clock),
-        store=file_storage.make_store(settings.files, settings.home, disk),
+        store=settings.make_store(disk),
         limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
         readiness=Readiness(readiness_engine, doorbell, clock),
         overview=Overview(engine, doorbell, clock, settings.queues, settings.retention_days, disk=disk),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infra import logging_config
-from infra.config import capacity, file_storage
+from infra.config import capacity
 from infra.config.home import Home
 from infra.config.setting_files import function_limits
 from infra.config.settings import Settings
@@ -43,7 +43,7 @@ def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> Non
         work_folder=settings.home / "work",
         spool_folder=settings.home / "spool",
         run_folder=settings.home / "run",
-        store=file_storage.make_store(settings.files, settings.home, disk),
+        store=settings.make_store(disk),
         disk=disk,
         functions=settings.functions,
         limits=function_limits.read(Path.cwd()),

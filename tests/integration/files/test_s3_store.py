@@ -3,8 +3,6 @@
 import hashlib
 import io
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +15,7 @@ from sqlalchemy import Engine
 from infra.config import file_storage
 from tests.conftest import StartRuntime
 from tests.integration.lifecycle.steps import accept_request
-from tests.support.runtime import Runtime, free_port
+from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 from workqueue.errors import BucketMissingError
 from workqueue.files.s3_store import MULTIPART_BYTES, S3Store
@@ -26,29 +24,6 @@ from workqueue.maintenance import cleaner
 
 MIB = 1024 * 1024
 ID = UUID(int=7)
-
-
-@pytest.fixture(scope="module")
-def s3_environ() -> Iterator[dict[str, str]]:
-    """Yield the settings for S3: the emulator that the environment names, else one started here."""
-    given = os.environ.get("LOCALSTACK_HOST")
-    if given:
-        yield {"LOCALSTACK_HOST": given}
-        return
-    port = free_port()
-    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        url = f"http://127.0.0.1:{port}"
-
-        def answers() -> bool:
-            try:
-                return httpx.get(f"{url}/moto-api/").status_code == 200
-            except httpx.TransportError:
-                return False
-
-        wait_until(answers, 60, "moto's server answers")
-        yield {"AWS_ENDPOINT_URL": url}
-        server.kill()
 
 
 @pytest.fixture

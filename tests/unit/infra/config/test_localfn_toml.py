@@ -17,6 +17,7 @@ VALUES = {
     "PORT": ("5_001", "5001", "5002", "5003"),
     "LOCALFN_HOME": ('"a"', "a", "b", "c"),
     "LOCALFN_FILES": ('"s3://aaa"', "s3://aaa", "s3://bbb", "file:"),
+    "LOCALFN_FILES_TIMEOUT_SECONDS": ("5", "5", "2", "3"),
     "DATABASE_URL": (f'"{URL}"', URL, OTHER_URL, THIRD_URL),
     "POSTGRES_HOST": ('"a"', "a", "b", "c"),
     "POSTGRES_PORT": ("1", "1", "2", "3"),

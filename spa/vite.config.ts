@@ -36,7 +36,8 @@ export default defineConfig(({ command }) => ({
   },
   server: {
     proxy: Object.fromEntries(
-      ['/api', '/rq', '/readyz', '/openapi.json', '/docs'].map((path) => [
+      // All that web serves besides the pages; a test compares this with its routes.
+      ['/api', '/rq', '/healthz', '/readyz', '/metrics', '/openapi.json', '/docs'].map((path) => [
         path,
         { target: RUNTIME, changeOrigin: false },
       ]),

@@ -5,7 +5,7 @@
 
 from dataclasses import replace
 
-from flask import Flask, request
+from flask import Flask, redirect, request, url_for
 from werkzeug.exceptions import MethodNotAllowed
 
 from handlers.dashboard import routes
@@ -44,6 +44,7 @@ def make_app(settings: Settings) -> Flask:
     app.before_request(reject_changes)
     assert settings.redis_url is not None
     routes.install(app, settings.redis_url, origin_check)
+    app.add_url_rule("/", "home", lambda: redirect(url_for("rq_dashboard.show")))
     return wsgi_protection.prepare_for_network(app, network_access.proxies)
 
 

@@ -22,6 +22,7 @@ def test_the_command_serves_the_pages_and_ends_by_sigterm(runtime: Runtime) -> N
     with running_command(runtime, "dashboard", "--port", str(port)) as process:
         wait_until(lambda: answers(url), LIMIT_S, "the dashboard answers")
 
+        assert httpx.get(f"{url}/").headers["Location"] == "/rq/"
         assert httpx.get(f"{url}/rq/0/data/queues.json").json()["queues"] is not None
         assert httpx.get(f"{url}/rq/", headers={"Host": "evil.example"}).status_code == 403
         assert httpx.post(f"{url}/rq/requeue/default").status_code == 405

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from flask import Flask
+
+from handlers.app import add_routes
 
 ROOT = Path(__file__).parents[4]
 COMPOSE = [ROOT / "docker-compose.local.yml", ROOT / "infra" / "docker" / "compose.production.yml"]
@@ -60,6 +63,26 @@ def test_the_image_of_the_examples_has_their_packages() -> None:
     build = yaml.safe_load(COMPOSE[0].read_text())["services"]["init"]["build"]
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert set(build["args"]["EXTRAS"].split(",")) == extras.keys()
+
+
+def test_all_local_containers_share_one_volume_and_keep_boto3_local() -> None:
+    compose = yaml.safe_load(COMPOSE[0].read_text())
+    assert "data" in compose["volumes"]
+    for name in ("init", "web", "worker", "scheduler", "rq-dashboard"):
+        service = compose["services"][name]
+        assert "data:/data" in service["volumes"], "the image declares /data: each container would get a volume"
+        assert service["environment"]["AWS_ENDPOINT_URL"] == "http://localstack:4566"
+        assert service["image"].startswith("${COMPOSE_PROJECT_NAME:-"), "two clones build different images"
+        assert "container_name" not in service
+
+
+def test_vite_passes_on_all_that_web_serves_besides_pages() -> None:
+    app = Flask("localfn")
+    add_routes(app)
+    served = {f"/{str(rule).split('/')[1]}" for rule in app.url_map.iter_rules()} - {"/static"}
+    listed = re.search(r"\[([^]]*)\]\.map\(\(path\)", (ROOT / "spa" / "vite.config.ts").read_text())
+    assert listed is not None
+    assert set(re.findall(r"'(/[^']+)'", listed[1])) == served | {"/rq"}
 
 
 @pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)

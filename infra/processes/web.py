@@ -210,6 +210,7 @@ def _services(settings: Settings) -> "Services":
     from schema.engine import make_engine
     from workqueue.auth.authenticator import Authenticator
     from workqueue.clock import Clock
+    from workqueue.files.store_watch import StoreWatch
     from workqueue.functions.function_cache import FunctionFinder
     from workqueue.heartbeats.session_names import Process, session_name
     from workqueue.stats.overview import Overview
@@ -226,6 +227,8 @@ def _services(settings: Settings) -> "Services":
     readiness_engine = make_engine(database_url, pool_size=1, max_overflow=0, application_name=name)
     doorbell, clock = Doorbell(redis_client(redis_url), QueuePauses(engine).names), Clock()
     disk = disk_of(settings)
+    store = settings.make_store(disk)
+    store_watch = StoreWatch(store, clock.now)
     authenticator = Authenticator(engine, clock.now) if settings.network_access.needs_login else None
     return Services(
         engine=engine,
@@ -234,10 +237,12 @@ def _services(settings: Settings) -> "Services":
         changes=ChangeListener(redis_client(redis_url)),
         functions=FunctionFinder(engine),
         submitter=Submitter(engine, doorbell, clock),
-        store=settings.make_store(disk),
+        store=store,
         limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
         readiness=Readiness(readiness_engine, doorbell, clock),
-        overview=Overview(engine, doorbell, clock, settings.queues, settings.retention_days, disk=disk),
+        overview=Overview(
+            engine, doorbell, clock, settings.queues, settings.retention_days, disk=disk, store_watch=store_watch
+        ),
         disk=disk if has_database(settings) else None,
         access=Access(authenticator, secure_cookie=settings.is_production),
         tracer=LazyTracer() if settings.traces else None,

@@ -17,6 +17,7 @@ from schema.tables.schedules import schedule
 from workqueue.clock import Clock
 from workqueue.database import is_outage
 from workqueue.files.disk_space import Disk
+from workqueue.files.store_watch import StoreWatch
 from workqueue.functions.registry import ImportFailure
 from workqueue.heartbeats import worker_heartbeats
 from workqueue.heartbeats.worker_heartbeats import WorkerInfo
@@ -68,7 +69,7 @@ class Overview:
     """Cache one snapshot per web process. Thread-safe.
 
     served: the queues in LOCALFN_QUEUES. retention_days: how long ended requests are kept; 0: forever. disk: the disk
-    of LOCALFN_HOME on this machine.
+    of LOCALFN_HOME on this machine. store_watch: of the file store.
     """
 
     def __init__(
@@ -80,8 +81,9 @@ class Overview:
         retention_days: float = 0,
         *,
         disk: Disk | None = None,
+        store_watch: StoreWatch | None = None,
     ) -> None:
-        self._disk = disk
+        self._disk, self._store_watch = disk, store_watch
         self._write_failures: dict[Outage, tuple[float, datetime]] = {}
         self._retention = timedelta(days=retention_days) if retention_days else None
         self._engine, self._doorbell, self._clock, self._served = engine, doorbell, clock, served
@@ -155,6 +157,7 @@ class Overview:
         facts = Facts(
             now=now,
             full_disk=self._full_disk(),
+            store_outage=self._store_watch.outage() if self._store_watch is not None else None,
             newer_revision=revision.newer_of(connection),
             write_failures=self._recent_write_failures(),
             redis_unavailable_since=self._redis_unavailable_since,

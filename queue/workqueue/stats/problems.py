@@ -32,8 +32,8 @@ WRITE_FAILURES = {
 class Facts:
     """The current state of the installation.
 
-    full_disk: a folder on a full disk, and the free bytes. newer_revision: of the database, if a newer version
-    migrated it. write_failures: why writes fail, and since when.
+    full_disk: a folder on a full disk, and the free bytes. store_outage: start and reason, of the file store.
+    newer_revision: of the database, if a newer version migrated it. write_failures: why writes fail, and since when.
     redis_write_failure: why Redis rejects writes, and since when. rolled_up_until: the end of the last stored minute.
     schedules: name and error of each failing schedule. retention: how long ended requests are kept; None: forever.
     oldest_ended_at: when the oldest ended request ended.
@@ -42,6 +42,7 @@ class Facts:
     now: datetime
     database_unavailable_since: datetime | None = None
     full_disk: tuple[str, int] | None = None
+    store_outage: tuple[datetime, str] | None = None
     newer_revision: str | None = None
     write_failures: Mapping[Outage, datetime] = field(default_factory=dict)
     redis_unavailable_since: datetime | None = None
@@ -94,6 +95,12 @@ def _storage(facts: Facts) -> Iterator[Problem]:
         folder, free = facts.full_disk
         text = f"The disk of {folder} is full, {free // MIB} MiB are free: no new request starts. Free some space."
         yield Problem("disk_full", "error", text)
+    if facts.store_outage:
+        since, reason = facts.store_outage
+        text = (
+            f"The file store has been unavailable since {time_text(since)}: uploads and downloads fail, and requests "
+        )
+        yield Problem("files_away", "error", f"{text}wait with their output files. {reason}", since)
     for outage, since in facts.write_failures.items():
         text = f"{WRITE_FAILURES[outage]} since {time_text(since)}: {NO_WRITES}"
         yield Problem(f"database_{outage}", "error", text, since)

@@ -14,6 +14,7 @@ import pytest
 from infra.config import file_storage
 from tests.conftest import StartRuntime
 from tests.integration.files.faulty_s3 import Fault, FaultyS3, run_faulty_s3
+from tests.support.commands import localfn
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 from workqueue.files.s3_store import S3Store
@@ -135,6 +136,20 @@ def test_clients_hear_that_the_file_store_does_not_answer(runtime: Runtime, faul
     assert len(runtime.get("/api/requests?function=echo")["items"]) == before
     faulty.fault = Fault.NONE
     wait_until(lambda: runtime.http.get(path).content == LARGE, 20, "the file is read once S3 answers")
+
+
+def test_the_overview_metrics_and_doctor_show_the_outage(runtime: Runtime, faulty: FaultyS3) -> None:
+    def shown() -> list[str]:
+        return [each["text"] for each in runtime.get("/api/stats")["problems"] if each["code"] == "files_away"]
+
+    assert not shown()
+    break_now(faulty, Fault.DENY)
+    wait_until(shown, 40, "the overview shows the outage")
+    assert "denies access" in shown()[0]
+    assert 'localfn_problems{code="files_away"} 1.0' in runtime.http.get("/metrics").text
+    assert "denies access" in localfn(runtime, "doctor").stdout
+    faulty.fault = Fault.NONE
+    wait_until(lambda: not shown(), 20, "the outage is over")
 
 
 def test_a_download_that_breaks_is_seen_as_broken(runtime: Runtime, faulty: FaultyS3) -> None:

@@ -87,14 +87,12 @@ def test_every_page_is_accessible_and_fits_its_screen(
 
 
 def test_the_first_load_is_small(page: Page, runtime: Runtime) -> None:
-    weights: dict[str, int] = {}
-
-    def weigh(answer: Response) -> None:
-        if "/api/" not in answer.url and answer.status == 200:
-            weights[answer.url] = len(gzip.compress(answer.body()))
-
-    page.on("response", weigh)
+    answers: list[Response] = []
+    page.on("response", answers.append)
     page.goto(runtime.url, wait_until="networkidle")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    loaded = [answer for answer in answers if "/api/" not in answer.url and answer.status == 200]
+    weights = {answer.url: len(gzip.compress(answer.body())) for answer in loaded}
     assert weights, "nothing was loaded"
     assert sum(weights.values()) < MAX_BYTES, weights
 

@@ -83,7 +83,8 @@ def test_live_and_new_processes_of_the_version_before_work_with_further_columns_
 
 def expand(database_url: str) -> None:
     """Add a column to every table, and a table, as a migration of the next version may."""
-    with psycopg.connect(database_url.replace("+psycopg", "", 1)) as connection:
+    # Each in a transaction of its own: two locks at once could deadlock with the live processes.
+    with psycopg.connect(database_url.replace("+psycopg", "", 1), autocommit=True) as connection:
         names = [name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
         assert "processing_request" in names
         for name in set(names) - {"alembic_version"}:

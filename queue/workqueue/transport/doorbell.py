@@ -142,6 +142,8 @@ class Doorbell:
         for job in SafeJob.fetch_many(job_ids, self.redis, JSONSerializer):
             if job is not None:
                 job.delete()
+        if keys := list(map(SafeJob.key_for, job_ids)):
+            self.redis.delete(*keys)  # of jobs that are not whole, too
 
     def generation(self) -> str:
         """Return an id that changes when Redis may have lost its data: emptied or restarted. Raises RedisError."""

@@ -86,6 +86,30 @@ class SafeJob(Job):
         except ResponseError as error:  # the key holds another type
             raise NoSuchJobError(f"{cls.key_for(id)} is not a job: {error}") from error
 
+    @classmethod
+    def fetch_many(cls, job_ids: Iterable[str], connection: Redis, serializer: Any = None) -> list[Job | None]:  # noqa: ARG003
+        """Return the jobs; None for each that is missing, or no whole job.
+
+        A worker may report on a job while it is deleted, which leaves a few fields.
+        """
+        ids = list(job_ids)
+        with connection.pipeline(transaction=False) as pipeline:
+            for id in ids:
+                pipeline.hgetall(cls.key_for(id))
+            found = pipeline.execute(raise_on_error=False)
+        return [cls._restored(id, connection, raw) for id, raw in zip(ids, found, strict=True)]
+
+    @classmethod
+    def _restored(cls, id: str, connection: Redis, raw: Any) -> Job | None:
+        if not isinstance(raw, dict) or not raw:  # the key is missing, or holds another type
+            return None
+        job = cls(id, connection)
+        try:
+            job.restore(raw)
+        except NoSuchJobError:
+            return None
+        return job
+
     def restore(self, raw_data: Any) -> None:
         """Read the fields of a bell; replace an unreadable call by a placeholder. Raises NoSuchJobError."""
         known = {text(name): value for name, value in raw_data.items() if text(name) in FIELDS}

@@ -253,3 +253,19 @@ def test_a_schedule_is_what_rq_scheduler_enqueues(client: redis.Redis) -> None:
         del taken["rq:job:schedule-s"].content["created_at"]
         del taken[mirror.key].content["birth"]
     assert ours == rqs
+
+
+def test_a_job_of_which_a_few_fields_are_left_is_deleted_with_others(redis_client: redis.Redis) -> None:
+    """A worker may report on a job while another process deletes it."""
+    ring(redis_client)
+    other = f"{REQUEST}-2"
+    redis_client.hset(SafeJob.key_for(other), mapping={"status": "finished", "origin": QUEUE, "worker_name": WORKER})
+
+    assert [job is None for job in SafeJob.fetch_many([JOB, other, f"{REQUEST}-3"], redis_client)] == [
+        False,
+        True,
+        True,
+    ]
+    Doorbell(redis_client).delete_jobs([JOB, other])
+
+    assert not redis_client.exists(SafeJob.key_for(JOB), SafeJob.key_for(other))

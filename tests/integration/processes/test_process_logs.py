@@ -39,7 +39,6 @@ def test_each_move_is_a_line_of_json_with_request_attempt_function_and_worker(js
     steps = [(line["process"], line["message"], line.get("attempt"), line.get("outcome")) for line in moves]
     assert ("web", "request accepted", None, None) in steps
     assert ("worker", "attempt ended", 1, "failed") in steps
-    assert ("scheduler", "bells rung", 2, None) in steps
     assert ("worker", "attempt ended", 2, "completed") in steps
     assert moves[-1]["action"] == "request.delete"
     assert {("web", "listening"), ("worker", "pool started"), ("scheduler", "leadership acquired")} <= {
